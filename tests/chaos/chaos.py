@@ -146,12 +146,12 @@ def missing(faults):
             if not shutil.which(program)]
 
 
-def campaign(faults, seconds, seed, say=print):
+def campaign(faults, seconds, seed, say=print, pace=PACE_S):
     """Runs it; returns a Campaign, whose .wrong is empty when all is well. Raises Unavailable."""
     say(f"seed={seed} seconds={seconds} nemeses={','.join(faults)} build={postern.PRESET}")
     if missing(faults):
         raise Unavailable(" ".join(missing(faults)))
-    done = Campaign(faults, seconds, seed)
+    done = Campaign(faults, seconds, seed, pace)
     for line in done.report():
         say(line)
     say("violations: " + str(sum(map(len, done.wrong.values()))))

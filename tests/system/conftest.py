@@ -11,9 +11,12 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import kill_campaign  # noqa: E402
 from harness import lacking, leftovers, postern, refused  # noqa: E402
 from harness.connection import Connection  # noqa: E402
 
+# Without one they take a whole core from the tests beside, and meet no other fault.
+kill_campaign.Writer.pause_s = 0.02
 
 # A shell lets what it starts in the background ignore SIGINT, and so would all that is started here.
 # On another thread than the main one, as xdist may begin, it cannot be said.

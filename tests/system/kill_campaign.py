@@ -55,6 +55,8 @@ class Tally:
 class Writer(threading.Thread):
     """Posts one message after another on a connection that is kept."""
 
+    pause_s = 0  # between two messages; conftest.py gives the short forms one
+
     def __init__(self, number, url, tally, stop, repeats):
         super().__init__(daemon=True)
         parts = urllib.parse.urlsplit(url)
@@ -67,6 +69,7 @@ class Writer(threading.Thread):
         n = 0
         while not self.stop.is_set():
             self.one(f"{self.tally.seed}.{self.number}.{n}")
+            self.stop.wait(self.pause_s)
             n += 1
 
     def one(self, text):

@@ -36,9 +36,7 @@ PAUSE_S = 0.02  # after each message: how many there are does not depend on the 
 
 
 class Writer(kill_campaign.Writer):
-    def one(self, text):
-        super().one(text)
-        self.stop.wait(PAUSE_S)
+    pause_s = PAUSE_S
 
 
 class Place:

@@ -27,6 +27,7 @@ from stage import Unavailable  # noqa: E402
 
 SEED = int(os.environ.get("POSTERN_SEED", random.randrange(1 << 31)))
 SECONDS = 14  # of the fault campaign: there is time for what its nemeses do
+PACE_S = 0.1  # of its writers, beside other tests
 
 
 def may_trace():
@@ -39,7 +40,7 @@ def test_nothing_is_lost_whatever_goes_wrong(needs):
     if not may_trace():
         lacking.skip("ptrace")
     try:
-        done = chaos.campaign(lasting(SECONDS), SECONDS, SEED)
+        done = chaos.campaign(lasting(SECONDS), SECONDS, SEED, pace=PACE_S)
     except Unavailable as error:
         lacking.skip(error.args[0])
     assert not done.wrong, "\n".join(done.report())

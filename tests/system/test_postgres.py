@@ -226,6 +226,7 @@ def senders(ring, name):
             while ring.post(url, {"text": text}, headers={"Idempotency-Key": text}, timeout=60).status_code != 204:
                 time.sleep(0.05)
             sent.append(text)
+            time.sleep(kill_campaign.Writer.pause_s)
 
     threads = [threading.Thread(target=send, args=(i,)) for i in range(8)]
     for thread in threads:
