@@ -249,6 +249,18 @@ static uint64_t s_keys(journal_t *journal)
     return is.keys;
 }
 
+static void test_an_id_sent_again_takes_no_other_key(void **state)
+{
+    (void)state;
+    journal_t *journal = s_open();
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1, 'k', 'a')), JOURNAL_STORED);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 1, 'l', 'a')), JOURNAL_RESENT);
+    assert_int_equal(s_keys(journal), 1);
+    assert_int_equal(s_append_one(journal, s_keyed(1, 2, 'l', 'b')), JOURNAL_STORED);
+    assert_int_equal(s_keys(journal), 2);
+    journal_close(&journal);
+}
+
 static void test_keys_are_bounded(void **state)
 {
     (void)state;
@@ -490,6 +502,7 @@ int main(void)
         TEST(a_refused_entry_is_not_remembered),
         TEST(keys),
         TEST(keys_within_a_batch),
+        TEST(an_id_sent_again_takes_no_other_key),
         TEST(keys_are_bounded),
         TEST(ids_and_keys_expire_by_the_running_clock),
         TEST(a_clock_that_goes_back_expires_nothing),

@@ -113,7 +113,7 @@ typedef struct {
 typedef struct {
     journal_t *journal;
     MDB_txn *txn; /* NULL: none is open */
-    MDB_cursor *log, *seen;
+    MDB_cursor *log, *seen, *keys, *keys_due;
     state_t state; /* becomes the journal's with the commit */
     bool may_store;
     bool awaited; /* the pass has what the main thread waits for: deliveries, and notes of them */

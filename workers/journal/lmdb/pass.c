@@ -63,6 +63,16 @@ void pass_extend(pass_t *self, size_t touched, int64_t now_ms)
     s_make_room(&journal->targets, touched, journal->number);
 }
 
+static int s_open_cursors(pass_t *self)
+{
+    static const journal_table_t tables[] = {TABLE_LOG, TABLE_SEEN, TABLE_KEYS, TABLE_KEYS_DUE};
+    MDB_cursor **cursors[] = {&self->log, &self->seen, &self->keys, &self->keys_due};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && rc == 0; i++)
+        rc = mdb_cursor_open(self->txn, self->journal->table[tables[i]], cursors[i]);
+    return rc;
+}
+
 int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms)
 {
     *self = (pass_t){.journal = journal, .state = journal->state};
@@ -71,17 +81,13 @@ int pass_begin(pass_t *self, journal_t *journal, size_t touched, int64_t now_ms)
     recent_clear(&journal->recent);
     pass_extend(self, touched, now_ms);
     int rc = mdb_txn_begin(journal->env, NULL, 0, &self->txn);
-    if (rc == 0)
-        rc = mdb_cursor_open(self->txn, journal->table[TABLE_LOG], &self->log);
-    if (rc == 0)
-        rc = mdb_cursor_open(self->txn, journal->table[TABLE_SEEN], &self->seen);
-    return rc;
+    return rc ? rc : s_open_cursors(self);
 }
 
 /* Cursors of a write transaction go before it does. */
 static void s_close_cursors(pass_t *self)
 {
-    MDB_cursor **cursors[] = {&self->log, &self->seen};
+    MDB_cursor **cursors[] = {&self->log, &self->seen, &self->keys, &self->keys_due};
     for (size_t i = 0; i < sizeof cursors / sizeof *cursors; i++)
         if (*cursors[i]) {
             mdb_cursor_close(*cursors[i]);

@@ -84,7 +84,7 @@ int row_cursor_put(MDB_cursor *cursor, MDB_val *key, MDB_val *value, unsigned fl
     int rc = mdb_cursor_put(cursor, key, &made, flags | MDB_RESERVE);
     if (rc == 0)
         row_write(0, key, value, made.mv_data);
-    if (rc != MDB_KEYEXIST)
+    if (rc != MDB_KEYEXIST || flags & MDB_APPEND) /* nothing was looked up then */
         return rc;
     int damaged = s_open(mdb_cursor_txn(cursor), mdb_cursor_dbi(cursor), key, &made);
     *value = made;

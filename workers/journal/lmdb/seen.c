@@ -43,11 +43,16 @@ static seen_key_t s_key(const pass_t *pass, const kept_key_row_t *row)
     return key;
 }
 
-/* Stores the id unless it is there: one descent says both. */
-static int s_put_id(pass_t *pass, journal_entry_t *entry)
+/* The answer to an entry that is stored next. */
+static void s_answer(const pass_t *pass, journal_entry_t *entry)
 {
     entry->answer.log = pass->state.next_log;
     entry->answer.time_ms = entry->record.time_ms;
+}
+
+/* Stores the id unless it is there: one descent says both. */
+static int s_put_id(pass_t *pass, journal_entry_t *entry)
+{
     id_row_t row = {answer_row(&entry->answer), root_row(&entry->answer)};
     MDB_val key = {UUID_BYTES, entry->record.id.bytes};
     MDB_val value = {root_row_end(sizeof row.answer, &entry->answer), &row};
@@ -62,7 +67,7 @@ static int s_put_id(pass_t *pass, journal_entry_t *entry)
     return rc;
 }
 
-static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
+static int s_put_key(pass_t *pass, const journal_entry_t *entry, unsigned flags)
 {
     kept_key_row_t row = {
         {.answer = answer_row(&entry->answer), .running_ms = htole64(pass->state.running_ms)},
@@ -70,19 +75,39 @@ static int s_put_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
     memcpy(row.key.hash, entry->hash, sizeof row.key.hash);
     MDB_val key = {entry->dedupe.len, (void *)entry->dedupe.data};
     MDB_val value = {root_row_end(sizeof row.key, &entry->answer), &row};
-    int rc = row_put(pass->txn, pass->journal->table[TABLE_KEYS], &key, &value, 0);
+    return row_cursor_put(pass->keys, &key, &value, flags);
+}
+
+static int s_put_due(pass_t *pass, const journal_entry_t *entry)
+{
+    due_key_t due = {journal_key(pass->state.running_ms + JOURNAL_KEY_MS),
+                     journal_key(entry->answer.log)};
+    MDB_val key = {sizeof due, &due}, value = {entry->dedupe.len, (void *)entry->dedupe.data};
+    int rc = row_cursor_put(pass->keys_due, &key, &value, MDB_APPEND);
+    /* A reshard has left a key of the same millisecond, with a number above every log sequence. */
+    return rc == MDB_KEYEXIST ? row_cursor_put(pass->keys_due, &key, &value, 0) : rc;
+}
+
+/* REPLACES: the row of one that has expired. */
+static int s_keep_key(pass_t *pass, const journal_entry_t *entry, bool replaces)
+{
+    int rc = s_put_key(pass, entry, 0);
     if (rc != 0)
         return rc;
     if (!replaces)
         pass->state.keys++;
-    due_key_t due = {journal_key(pass->state.running_ms + JOURNAL_KEY_MS),
-                     journal_key(entry->answer.log)};
-    MDB_val due_key = {sizeof due, &due};
-    rc = row_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, MDB_APPEND);
-    /* A reshard has left a key of the same millisecond, with a number above every log sequence. */
-    return rc == MDB_KEYEXIST
-               ? row_put(pass->txn, pass->journal->table[TABLE_KEYS_DUE], &due_key, &key, 0)
-               : rc;
+    return s_put_due(pass, entry);
+}
+
+/* Of an entry whose id and key stand in their tables. */
+static int s_store_record(pass_t *pass, journal_entry_t *entry)
+{
+    int rc = pass_store(pass, &entry->record);
+    if (rc == 0) {
+        recent_add(&pass->journal->recent, entry);
+        replay_note(pass->journal, entry);
+    }
+    return rc;
 }
 
 /* Stores what is new, as far as the key says that. */
@@ -95,33 +120,51 @@ static int s_store(pass_t *pass, journal_entry_t *entry, const seen_key_t *key_h
     int rc = edits_concern(entry) ? edits_judge(pass, entry) : 0;
     if (rc != 0 || entry->outcome != JOURNAL_STORED)
         return rc;
+    s_answer(pass, entry);
     rc = s_put_id(pass, entry);
     if (rc == MDB_KEYEXIST)
         return 0;
     if (rc == 0 && entry->dedupe.len > 0)
-        rc = s_put_key(pass, entry, key_hit != NULL);
+        rc = s_keep_key(pass, entry, key_hit != NULL);
+    return rc ? rc : s_store_record(pass, entry);
+}
+
+/* With a key that nearly always is new, as its id is: the descents that store them say so.
+ * MDB_KEYEXIST: the key is there, of whatever age, and nothing was done. */
+static int s_store_keyed(pass_t *pass, journal_entry_t *entry)
+{
+    seen_decide(NULL, NULL, (seen_room_t){true, true}, entry);
+    s_answer(pass, entry);
+    int rc = s_put_key(pass, entry, MDB_NOOVERWRITE);
+    if (rc != 0)
+        return rc;
+    rc = s_put_id(pass, entry);
+    if (rc == MDB_KEYEXIST) /* sent again when its key had gone, or with another one */
+        return mdb_cursor_del(pass->keys, 0);
+    pass->state.keys += rc == 0;
     if (rc == 0)
-        rc = pass_store(pass, &entry->record);
-    if (rc == 0) {
-        recent_add(&pass->journal->recent, entry);
-        replay_note(pass->journal, entry);
-    }
-    return rc;
+        rc = s_put_due(pass, entry);
+    return rc ? rc : s_store_record(pass, entry);
+}
+
+static int s_restore_key(pass_t *pass, const journal_entry_t *entry)
+{
+    int rc = s_put_key(pass, entry, MDB_NOOVERWRITE);
+    if (rc == MDB_KEYEXIST)
+        return s_keep_key(pass, entry, true);
+    pass->state.keys += rc == 0;
+    return rc ? rc : s_put_due(pass, entry);
 }
 
 int seen_restore(pass_t *pass, journal_entry_t *entry)
 {
-    kept_key_row_t ignored;
     entry->answer.log = pass->state.next_log;
     id_row_t row = {answer_row(&entry->answer), root_row(&entry->answer)};
     MDB_val id = {UUID_BYTES, entry->record.id.bytes};
     MDB_val value = {root_row_end(sizeof row.answer, &entry->answer), &row};
     int rc = row_cursor_put(pass->seen, &id, &value, 0);
-    if (rc == 0 && entry->dedupe.len > 0) {
-        rc = s_get_key(pass, entry->dedupe, &ignored);
-        if (rc == 0 || rc == MDB_NOTFOUND)
-            rc = s_put_key(pass, entry, rc == 0);
-    }
+    if (rc == 0 && entry->dedupe.len > 0)
+        rc = s_restore_key(pass, entry);
     recent_add(&pass->journal->recent, entry);
     return rc ? rc : pass_store(pass, &entry->record);
 }
@@ -179,9 +222,15 @@ int seen_judge(pass_t *pass, journal_entry_t *entry)
 {
     if (entry->record.flags & RECORD_REPLY)
         return s_judge_reply(pass, entry);
-    if (entry->dedupe.len == 0 && !entry->refused && pass->may_store && !edits_concern(entry))
+    bool plain = !entry->refused && pass->may_store && !edits_concern(entry);
+    if (plain && entry->dedupe.len == 0)
         return s_store(pass, entry, NULL);
-    int rc = s_judge_id(pass, entry);
+    int rc = MDB_KEYEXIST;
+    if (plain && pass->state.keys < pass->journal->options.keys)
+        rc = s_store_keyed(pass, entry);
+    if (rc != MDB_KEYEXIST)
+        return rc;
+    rc = s_judge_id(pass, entry);
     if (rc != MDB_NOTFOUND)
         return rc;
     return entry->dedupe.len > 0 ? s_judge_key(pass, entry) : s_store(pass, entry, NULL);
