@@ -285,6 +285,26 @@ def test_a_host_that_is_killed_keeps_no_other_from_changing(hosts, name):
     assert 0 <= one.told("copy_beat_seconds") < LEASE_S
 
 
+LONG = """CREATE FUNCTION public.takes_long() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+        PERFORM pg_sleep(CASE OLD.beat WHEN 1 THEN 2.5 ELSE 0.3 END); RETURN NEW; END$$;
+    CREATE TRIGGER takes_long BEFORE UPDATE ON postern.directory_copy FOR EACH ROW WHEN (OLD.beat < 3) EXECUTE FUNCTION public.takes_long()"""
+
+
+def test_a_long_way_to_the_end_of_the_log_is_no_part_of_the_lease(hosts):
+    """What came while an authd was away takes it longer than it may judge by one beat, between the row that it joins by and its end."""
+    one, other = hosts
+    one.authd.send_signal(signal.SIGINT)  # not for as long as its gateway is there
+    one.authd.wait(30)
+    other.ring.user("while-away", token=False)
+    one.first.server.sql(LONG, one.first.database)
+    try:
+        one.ring.spawn("authd", 0, wait_ready=False)
+        assert one.post("nowhere", one.before.token) == 404
+        assert one.authd.poll() is None and "event=directory.lease " not in one.ring.logs()
+    finally:
+        one.first.server.sql("DROP FUNCTION public.takes_long CASCADE", one.first.database)
+
+
 def test_without_the_server_nothing_is_changed_and_soon_nothing_judged(hosts, name):
     """Within the lease senders go on; past it both authds end, and take requests again when they have joined."""
     ada = hosts[0].ring.user(f"ada-{name}")
