@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -147,6 +148,16 @@ def migrated(ring, engine):
     return said
 
 
+NOTE = "postgres.installation"
+
+
+def of_another(ring, path, engine):
+    """A data directory that the database does not belong to."""
+    refused(ring, "channel", engine, "nothing in", "posternctl db init", **{"data.directory": path})
+    (path / NOTE).write_text("01234567-89ab-7def-8123-456789abcdef\n")
+    refused(ring, "channel", engine, "the journals of another installation", **{"data.directory": path})
+
+
 def no_way_there(ring, tmp_path):
     """Faults at the database: nothing has changed after each."""
     password = database.worker_password(ring)
@@ -157,6 +168,10 @@ def no_way_there(ring, tmp_path):
     refused(ring, "channel", "postgres", "no installation of Postern", **{"postgres.connection": none})
     refused(ring, "channel", "postgres", "shards", "reshard", **{"shards.channel": 1})
     refused(ring, "channel", "mysql", "no engine 'mysql'")
+    other = tmp_path / "other"
+    for journal in ("channel-0", "channel-1"):
+        shutil.copytree(ring.dir / "data" / journal, other / journal)
+    of_another(ring, other, "postgres")
     with at(ring, "segment", "true", "RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'"):
         refused(ring, "channel", "postgres", "No space left on device", "Nothing is lost")
     assert "has ended" in killed_at(ring, "channel", "postgres", "segment", "true", "postern-database")
@@ -165,6 +180,9 @@ def no_way_there(ring, tmp_path):
 def no_way_back(ring, tmp_path):
     """Faults at the files, and of a database that others have written to."""
     kept, = (ring.dir / "data").glob("replaced-*/channel-0")
+    of_another(ring, tmp_path, "lmdb")
+    for place in (tmp_path, kept.parent):
+        shutil.copy(ring.dir / "data" / NOTE, place)
     refused(ring, "channel", "postgres", "has a journal of channel/", "already", **{"data.directory": kept.parent})
     small = ["unshare", "--mount", "sh", "-c", 'mkdir -m 700 "$0" && mount -t tmpfs -o size=200k none "$0" && exec "$@"',
              ring.dir / "data" / "migrate-channel"]

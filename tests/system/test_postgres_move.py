@@ -60,9 +60,12 @@ def test_clusters_are_made_and_named(ring):
     assert "is the cluster b, and the configuration calls it d" in refused("shard", "move", "channel/0", "d",
                                                                             postgres__clusters=f"d={ring.dir}/b.connection")
     admin = database.secret(ring.dir / "admin-empty", server.connection(database="empty"))
-    kept, ring.settings["postgres.connection"] = ring.settings["postgres.connection"], empty
+    assert "data.directory is that of the installation" in refused("db", "init", admin, postgres__connection=empty)
+    assert server.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'postern'", "empty") == "0"
+    kept = dict(ring.settings)
+    ring.settings.update({"postgres.connection": empty, "data.directory": server.dir})
     ring.ctl_run("db", "init", admin, check=True)  # another installation's main cluster
-    ring.settings["postgres.connection"] = kept
+    ring.settings = kept
     assert "another installation" in refused("db", "check", postgres__connection=empty)
     assert "another installation" in refused("shard", "move", "channel/0", "b", postgres__connection=empty)
     assert epoch(ring, "main") == "1|here" and epoch(ring, "b") == ""

@@ -32,6 +32,7 @@ typedef enum {
 typedef struct {
     carry_place_t place;
     unsigned shards;
+    uuid_t7 installation;
 } carry_state_t;
 
 typedef struct {

@@ -2,6 +2,8 @@
  * stopped. Where they are is said twice: by the database (carry.h) and by KIND.shards here, 0 of
  * journals that PostgreSQL has, so that a worker of the other engine does not start. */
 #include "workers/store/migrate.h"
+#include "common/life/paired.h"
+#include "common/life/path.h"
 #include "workers/journal/carry.h"
 #include "workers/store/merge.h"
 #include "workers/store/switch.h"
@@ -56,6 +58,33 @@ static void s_look_here(run_t *self)
     }
 }
 
+/* What lies here is to be of the installation that the database is of. */
+static int s_check_paired(const run_t *self)
+{
+    uuid_t7 here;
+    char err[PATH_ERROR], is[UUID_TEXT], wanted[UUID_TEXT];
+    const char *data = self->keeper->data;
+    int there = paired_read(data, &here, err, sizeof err);
+    if (there < 0)
+        return s_refuse(self, err);
+    if (there == 0)
+        return keeper_refuse(self->keeper,
+                             "nothing in %s says that the database of postgres.connection is this "
+                             "installation's: posternctl db init, with this configuration, notes "
+                             "it there. Where it is another's, name your own. Nothing was changed",
+                             data);
+    if (uuid_eq(&here, &self->state.installation))
+        return KEEPER_DONE;
+    uuid_text(&here, is);
+    uuid_text(&self->state.installation, wanted);
+    return keeper_refuse(self->keeper,
+                         "the journals of another installation: %s is that of %s, as its file "
+                         "%s says, and the database of postgres.connection is that of %s. Name the "
+                         "database, or the data.directory, that belongs to the other. Nothing was "
+                         "changed",
+                         data, is, PAIRED_FILE, wanted);
+}
+
 static int s_look_there(run_t *self)
 {
     char err[1024];
@@ -67,6 +96,8 @@ static int s_look_there(run_t *self)
         return keeper_refuse(self->keeper,
                              "the database has no journals of %s: posternctl db init makes them",
                              self->kind);
+    if (s_check_paired(self) != KEEPER_DONE)
+        return KEEPER_REFUSED;
     if (self->state.shards == self->shards)
         return KEEPER_DONE;
     return keeper_refuse(self->keeper,

@@ -93,7 +93,7 @@ static int s_look(port_t *self, unsigned at, carry_state_t *state, char *err, si
     statement_t ask;
     session_t *session = &self->marks[at];
     statement_begin(&ask, "",
-                    "SELECT schema, (to_jsonb(i) ->> $1)::bigint FROM postern.installation i");
+                    "SELECT schema, (to_jsonb(i) ->> $1)::bigint, id FROM postern.installation i");
     statement_text(&ask, self->journal.options.kind);
     if (session_exchange(session, &ask, 1, PORT_MS) != SESSION_OK) {
         snprintf(err, err_size,
@@ -104,6 +104,8 @@ static int s_look(port_t *self, unsigned at, carry_state_t *state, char *err, si
     }
     uint64_t schema = statement_rows(&ask) ? statement_number(&ask, 0, 0) : 0;
     uint64_t count = statement_rows(&ask) ? statement_number(&ask, 0, 1) : 0;
+    if (statement_rows(&ask))
+        state->installation = statement_id(&ask, 0, 2);
     statement_end(&ask);
     if (schema != POSTGRES_SCHEMA) {
         snprintf(err, err_size,
@@ -136,6 +138,11 @@ int port_look(port_t *self, carry_state_t *state, char *err, size_t err_size)
     for (unsigned i = 1; i < journal->clusters_len && rc == 0; i++) {
         carry_state_t other;
         rc = s_look(self, i, &other, err, err_size);
+        if (rc == 0 && !uuid_eq(&other.installation, &state->installation)) {
+            snprintf(err, err_size, "cluster %s is of another installation than main",
+                     journal->clusters[i].name);
+            rc = -1;
+        }
         if (rc == 0 && other.shards != state->shards) {
             snprintf(err, err_size, "cluster %s is made for %u journals of %s, and main for %u",
                      journal->clusters[i].name, other.shards, journal->options.kind, state->shards);

@@ -1,5 +1,6 @@
 #include "workers/journal/postgres/schema.h"
 
+#include "common/life/paired.h"
 #include "common/postgres/connection.h"
 #include "workers/journal/postgres/postgres.h"
 
@@ -417,6 +418,44 @@ static int s_make_kind(maker_t *self, op_owner_t kind, bool made)
     return rc;
 }
 
+/* Before anything is made: what a data directory belongs to is in this database, and nothing else.
+ */
+static int s_check_wanted(maker_t *self)
+{
+    char id[UUID_TEXT];
+    unsigned there;
+    if (!self->options->wanted)
+        return 0;
+    uuid_text(self->options->wanted, id);
+    if (DO(self, &there, "SELECT 1 WHERE to_regclass('postern.installation') IS NOT NULL") != 0 ||
+        (there && DO(self, &there, "SELECT 1 FROM postern.installation WHERE id = '%s'", id) != 0))
+        return -1;
+    if (there)
+        return 0;
+    snprintf(self->err, self->err_size,
+             "data.directory is that of the installation %s, as its file " PAIRED_FILE
+             " says, and the database is not: name that one's database, or remove the file, where "
+             "what lies in data.directory is to belong to this one. Nothing was changed",
+             id);
+    return -1;
+}
+
+static int s_tell_installation(maker_t *self)
+{
+    statement_t ask;
+    session_t *session = &self->session;
+    if (!self->options->installation)
+        return 0;
+    statement_begin(&ask, "", "SELECT id FROM postern.installation");
+    session_outcome_t went = session_exchange(session, &ask, 1, SESSION_DEADLINE_MS);
+    if (went == SESSION_OK)
+        *self->options->installation = statement_id(&ask, 0, 0);
+    else
+        snprintf(self->err, self->err_size, "PostgreSQL: %s", session->text);
+    statement_end(&ask);
+    return went == SESSION_OK ? 0 : -1;
+}
+
 static int s_make_all(maker_t *self)
 {
     bool made = false;
@@ -425,6 +464,8 @@ static int s_make_all(maker_t *self)
         rc = s_read_roles(self);
     if (rc == 0)
         rc = s_check_admin(self);
+    if (rc == 0)
+        rc = s_check_wanted(self);
     if (rc == 0)
         rc = s_make_role(self, &self->worker);
     if (rc == 0 && self->directory.name)
@@ -441,6 +482,8 @@ static int s_make_all(maker_t *self)
         rc = s_make_directory(self);
     for (unsigned kind = 0; kind < WORKER_KINDS && rc == 0; kind++)
         rc = s_make_kind(self, (op_owner_t)kind, made);
+    if (rc == 0)
+        rc = s_tell_installation(self);
     return rc ? rc : s_part_directory(self);
 }
 

@@ -40,6 +40,8 @@ typedef struct {
     unsigned shards[WORKER_KINDS]; /* fixed from then on */
     const char *cluster;           /* which one it is (common/life/clusters.h); NULL: main */
     const char *main; /* of another than the main one: the workers' connection string of that */
+    const uuid_t7 *wanted; /* NULL, or which installation the main cluster has to be of already */
+    uuid_t7 *installation; /* NULL, or becomes the main cluster's */
     schema_said_fn said;
 } schema_options_t;
 

@@ -2,6 +2,8 @@
 #include "common/life/clusters.h"
 #include "common/life/engine.h"
 #include "common/life/kinds.h"
+#include "common/life/paired.h"
+#include "common/life/path.h"
 #include "common/postgres/connection.h"
 #include "workers/journal/postgres/connections.h"
 #include "workers/journal/postgres/schema.h"
@@ -66,6 +68,21 @@ static int s_make_cluster(const conf_t *conf, const char *admin_file, const char
     return rc;
 }
 
+/* So that journals go from here to the database, and back, and from nowhere else. */
+static void s_pair(const conf_t *conf, const uuid_t7 *installation, schema_said_fn said)
+{
+    char why[PATH_ERROR], line[PATH_ERROR + 128];
+    int made = paired_note(conf_text(conf, SET_data_directory), installation, why, sizeof why);
+    if (made > 0)
+        said("made the file " PAIRED_FILE
+             " in data.directory, which says that both belong together");
+    if (made >= 0)
+        return;
+    snprintf(line, sizeof line,
+             "did not make the file " PAIRED_FILE ", which posternctl migrate looks for: %s", why);
+    said(line);
+}
+
 int schema_make_as(const conf_t *conf, const char *admin_file, const char *cluster,
                    schema_said_fn said, char *err, size_t err_size)
 {
@@ -73,6 +90,10 @@ int schema_make_as(const conf_t *conf, const char *admin_file, const char *clust
         return s_make_cluster(conf, admin_file, cluster, said, err, err_size);
     char directory_path[4096 + 16];
     const char *path = conf_text(conf, SET_postgres_connection);
+    uuid_t7 wanted, installation;
+    int paired = paired_read(conf_text(conf, SET_data_directory), &wanted, err, err_size);
+    if (paired < 0)
+        return -1;
     char *admin = connection_read(admin_file, err, err_size), *worker = NULL, *directory = NULL;
     kinds_directory(conf, true, directory_path, sizeof directory_path);
     int made = admin ? s_make_file(path, "postern_journal", admin, &worker, err, err_size) : -1;
@@ -86,11 +107,15 @@ int schema_make_as(const conf_t *conf, const char *admin_file, const char *clust
                                 .drawn = made > 0,
                                 .directory = directory,
                                 .directory_drawn = also > 0,
+                                .wanted = paired ? &wanted : NULL,
+                                .installation = &installation,
                                 .said = said};
     conf_shards(conf, options.shards);
     int rc = worker && also >= 0 ? schema_make(&options, err, err_size) : -1;
     s_end_file(path, made, rc == 0, "postgres.connection", said);
     s_end_file(directory_path, also, rc == 0, "directory.connection", said);
+    if (rc == 0)
+        s_pair(conf, &installation, said);
     rc = rc == 0 ? connections_share(conf, path, worker, said, err, err_size) : rc;
     connection_forget(&admin);
     connection_forget(&worker);
