@@ -112,6 +112,8 @@ int database_run(ctl_t *ctl)
         s_add(&line, ctl_option(ctl, "--cluster"));
     if (ctl_option(ctl, "--lost"))
         s_add(&line, ctl_option(ctl, "--lost"));
+    if (ctl_option(ctl, "--lost") && ctl_option(ctl, "--lose-messages"))
+        s_add(&line, "lose-messages");
     return s_exec(&line);
 }
 

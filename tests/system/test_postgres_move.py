@@ -140,8 +140,13 @@ def until_closed(ring, then):
     raise AssertionError(mover.said)
 
 
+SHUT = """CREATE FUNCTION public.shut() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not now'; END$$;
+    CREATE TRIGGER shut BEFORE UPDATE ON postern.lease EXECUTE FUNCTION public.shut()"""
+
+
 def test_a_shard_is_taken_back(ring, name):
-    """From a target that stands still behind the close, and is given up then; and from one whose mover was killed there."""
+    """From a target that may have opened it, which the next mover knows better; from one that stands still behind the close, and is given
+    up then; and from one whose mover was killed there."""
     ada = ring.user(name)
     ring.channel(name, ada)
     sent = []
@@ -154,6 +159,14 @@ def test_a_shard_is_taken_back(ring, name):
         done = ring.ctl_run("shard", "move", "channel/0", "main", *words)
         return done.returncode, done.stdout + done.stderr
     post("one")
+    server, place = ring.clusters["b"]
+    server.sql(SHUT, place)
+    done = move(ring, "b")
+    assert done.returncode == 1 and "not now" in done.stderr, done
+    server.sql("DROP FUNCTION public.shut CASCADE", place)
+    with through(ring) as way:
+        way.close()
+        assert "cluster b may have opened channel/0" in back("--lost", "b")[1]
     with through(ring) as way:
         said = until_closed(ring, lambda mover: setattr(way, "still", True)).said
         assert "cluster b: it stands still" in said and "taken back by posternctl shard move channel/0 main" in said, said
@@ -167,10 +180,9 @@ def test_a_shard_is_taken_back(ring, name):
     settle(ring, "main")
 
     until_closed(ring, lambda mover: mover.process.kill())
-    server, place = ring.clusters["b"]
     for limit in (0, -1):  # too many connections is an answer
         server.sql(f"ALTER DATABASE {place} CONNECTION LIMIT {limit}")
-        assert "cluster b answers" in back("--lost", "b")[1]
+        assert "cluster b answers" in back("--lost", "b", "--lose-messages")[1]
     done, said = back()
     assert done == 0 and "opened channel/0 in cluster main again" in said, said
     settle(ring, "main")

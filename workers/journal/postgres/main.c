@@ -18,7 +18,7 @@ enum { OVERRIDES = 72, DONE = 0, REFUSED = 1, USAGE = 2 };
 static int s_usage(void)
 {
     fputs("usage: postern-database -c FILE [-s section.key=value]... [-j] init ADMIN-FILE "
-          "[CLUSTER]|check|list|move KIND/N CLUSTER [LOST]|carry KIND\n"
+          "[CLUSTER]|check|list|move KIND/N CLUSTER [LOST [lose-messages]]|carry KIND\n"
           "posternctl db, shard and migrate run it; see their --help.\n",
           stderr);
     return USAGE;
@@ -43,10 +43,11 @@ static int s_check(const conf_t *conf)
     return schema_check_as(conf, report_found, err, sizeof err) == 0 ? DONE : s_refuse(err);
 }
 
-static int s_move(const conf_t *conf, char **words, const char *lost)
+static int s_move(const conf_t *conf, int count, char **words)
 {
     char err[8192];
-    return shard_move(conf, words[0], words[1], lost, report_line, err, sizeof err) == 0
+    return shard_move(conf, words[0], words[1], count > 2 ? words[2] : NULL, count > 3, report_line,
+                      err, sizeof err) == 0
                ? DONE
                : s_refuse(err);
 }
@@ -61,8 +62,9 @@ static int s_run(const conf_t *conf, int argc, char **argv)
         return s_check(conf);
     if (argc == 1 && strcmp(argv[0], "list") == 0)
         return shard_list(conf, report_shard, err, sizeof err) == 0 ? DONE : s_refuse(err);
-    if ((argc == 3 || argc == 4) && strcmp(argv[0], "move") == 0)
-        return s_move(conf, argv + 1, argc == 4 ? argv[3] : NULL);
+    if ((argc == 3 || argc == 4 || (argc == 5 && strcmp(argv[4], "lose-messages") == 0)) &&
+        strcmp(argv[0], "move") == 0)
+        return s_move(conf, argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[0], "carry") == 0)
         return carrier_start(conf, argv[1]);
     return s_usage();

@@ -10,17 +10,13 @@
 
 enum { NOBODY = -1, PAUSE_MS = 50, ROUNDS = 3, TAKEN_MS = 10000, LOST_MS = 6000 };
 
-/* One that refuses this mover may serve others, and one that starts again is back soon. */
+/* One that refuses this mover may serve others. */
 static int s_check_lost(mover_t *self, unsigned at)
 {
-    int64_t until_ms = clock_ms() + LOST_MS;
-    do {
-        if (session_is_answered(self->options->clusters[at].connection))
-            return mover_refuse(self, "cluster %s answers, and is not lost: leave --lost out",
-                                self->options->lost);
-        mover_wait(10 * PAUSE_MS);
-    } while (clock_ms() < until_ms);
-    return 0;
+    return session_is_answered(self->options->clusters[at].connection)
+               ? mover_refuse(self, "cluster %s answers, and is not lost: leave --lost out",
+                              self->options->lost)
+               : 0;
 }
 
 static int s_open_one(mover_t *self, unsigned at)
@@ -236,6 +232,8 @@ static int s_carry(mover_t *self, copying_t *copying)
         rc = copy_all(copying, true);
     if (rc == 0)
         mover_say(self, "all tables are the same in both clusters");
+    if (rc == 0)
+        rc = row_mark_open(self);
     return rc == 0 ? row_open_there(self) : rc;
 }
 
@@ -271,11 +269,31 @@ static int s_carry_over(mover_t *self)
     return rc != 0 && self->closed ? s_say_way(self) : rc;
 }
 
+/* One that starts again is back soon; and what it may have acknowledged is not given up unsaid. */
+static int s_give_up(mover_t *self, int at)
+{
+    if (self->may_be_open && !self->options->loses)
+        return mover_refuse(self,
+                            "cluster %s may have opened %s, and have acknowledged messages since, "
+                            "which no other cluster has: bring it back, or, where these are to be "
+                            "lost, --lose-messages beside --lost. Nothing was changed",
+                            self->options->lost, self->lease);
+    int64_t until_ms = clock_ms() + LOST_MS;
+    while (at >= 0 && clock_ms() < until_ms) {
+        if (s_check_lost(self, (unsigned)at) != 0)
+            return -1;
+        mover_wait(10 * PAUSE_MS);
+    }
+    return 0;
+}
+
 /* No other mover opens it where it went, and none has closed it meanwhile. */
 static int s_take_back(mover_t *self)
 {
     int away = s_find_cluster(self, self->places[self->from].cluster);
     int rc = row_watch(self);
+    if (rc == 0 && self->options->lost)
+        rc = s_give_up(self, away);
     for (unsigned i = 0; i < self->options->clusters_len && rc == 0; i++)
         if (!mover_is_lost(self, i) && ((int)i == away || self->places[i].comes))
             rc = row_claim(self, (int)i);

@@ -6,14 +6,16 @@
  *   3. the row here is closed, by a commit that is replicated like any other: from now on no worker
  *      stores, and the one that did ends
  *   4. what came meanwhile is copied, and all tables are compared: counts and sums of their rows
- *   5. the row there is opened, with the next epoch: a worker takes it
+ *   5. the lease here says that the row there may be open, and that is opened, with the next epoch:
+ * a worker takes it
  *   6. the row here says that nothing here counts any more, and the tables here are dropped
  * Each transaction there asks for the row as this mover has left it, so that one that slept through
  * another's move writes nothing.
  *
  * Between 3 and 5 a call for the cluster in which the shard was takes it back: the row there is
  * claimed, so that nobody opens it any more, then the row here is opened again. Where the cluster
- * there does not answer, only the operator can say that it is LOST.
+ * there does not answer, only the operator can say that it is LOST; and from 5 on, that what it has
+ * acknowledged is to be lost.
  *
  * Tables are found in the server's catalogue: those that are named as the shard's own, and the rows
  * of those that have columns kind and shard. They are made there as they are here.
@@ -34,6 +36,7 @@ typedef struct {
     unsigned shard;
     const char *to;   /* a cluster's name */
     const char *lost; /* NULL, or that of one that is gone for good */
+    bool loses;       /* with it what it may have acknowledged, had it opened the shard */
     unsigned copies;  /* postgres.copies */
     schema_said_fn said;
 } move_options_t;

@@ -10,6 +10,10 @@
 
 enum { TRIES = 20, TRY_MS = 250, END_MS = 50 };
 
+#define MAY_BE_OPEN                                                                                \
+    ", which may have opened it" /* behind the cluster's name, in a closed lease                   \
+                                  */
+
 int mover_refuse(mover_t *self, const char *format, ...)
 {
     va_list args;
@@ -203,36 +207,33 @@ static statement_t *s_make_open(mover_t *self, unsigned *count)
     return s_made;
 }
 
-/* Of the shard's lease here. *there: it is. */
-static session_outcome_t s_read_beat(mover_t *self, bool *there, uint64_t *beat)
+static statement_t *s_make_mark(mover_t *self, unsigned *count)
 {
-    statement_t ask;
-    statement_begin(&ask, "", "SELECT beat FROM postern.lease WHERE what = $1");
-    statement_text(&ask, self->lease);
-    session_outcome_t went =
-        session_exchange(&self->sessions[self->from], &ask, 1, SESSION_DEADLINE_MS);
-    if (went != SESSION_OK)
-        return went;
-    *there = statement_rows(&ask) == 1;
-    *beat = *there ? statement_number(&ask, 0, 0) : 0;
-    statement_end(&ask);
-    return went;
+    statement_begin(
+        &s_made[0], "",
+        "WITH it AS (UPDATE postern.lease SET holder = 'cluster ' || $2 || '" MAY_BE_OPEN
+        "' WHERE what = $1 AND beat = $3 RETURNING 1) SELECT 1 / count(*) FROM it");
+    statement_text(&s_made[0], self->lease);
+    statement_text(&s_made[0], mover_name(self, self->to));
+    statement_int8(&s_made[0], self->beat);
+    *count = 1;
+    return s_made;
 }
 
-/* As far as the cluster here can be asked: who has taken the shard back without the one there, as
- * lost, could not make this mover's row there void. */
-static bool s_is_taken_back(mover_t *self)
+/* Who has taken the shard back without the cluster there, as lost, could not make this mover's row
+ * there void. */
+int row_mark_open(mover_t *self)
 {
-    bool there;
-    uint64_t beat;
-    return s_read_beat(self, &there, &beat) == SESSION_OK && (!there || beat != self->beat);
+    statement_t *made;
+    if (s_exchange(self, self->from, s_make_mark, &made) != 0)
+        return -1;
+    statement_end_all(made, 1);
+    return 0;
 }
 
 int row_open_there(mover_t *self)
 {
     statement_t *made;
-    if (s_is_taken_back(self))
-        return mover_refuse(self, "another posternctl has moved the shard just now");
     if (s_exchange(self, self->to, s_make_open, &made) != 0)
         return -1;
     statement_end_all(made, 3);
@@ -247,9 +248,17 @@ int row_open_there(mover_t *self)
 
 int row_watch(mover_t *self)
 {
-    bool there;
-    if (s_read_beat(self, &there, &self->beat) != SESSION_OK)
+    statement_t ask;
+    statement_begin(&ask, "",
+                    "SELECT beat, (coalesce(holder, '') LIKE '%" MAY_BE_OPEN
+                    "')::int::bigint FROM postern.lease WHERE what = $1");
+    statement_text(&ask, self->lease);
+    if (session_exchange(&self->sessions[self->from], &ask, 1, SESSION_DEADLINE_MS) != SESSION_OK)
         return mover_refuse_session(self, self->from);
+    bool there = statement_rows(&ask) == 1;
+    self->beat = there ? statement_number(&ask, 0, 0) : 0;
+    self->may_be_open = there && statement_number(&ask, 0, 1);
+    statement_end(&ask);
     return there ? 0
                  : mover_refuse(self, "cluster %s has no lease of the shard: posternctl db init",
                                 mover_name(self, self->from));

@@ -21,6 +21,7 @@ typedef struct {
     bool closed;         /* it lives nowhere */
     uint64_t running_ms; /* the shard's clock, as its lease here has it */
     uint64_t beat;       /* of its lease here, which each mover that closes or reopens raises */
+    bool may_be_open;    /* there, as its lease here says: the row here was closed before */
     int at;              /* the cluster of the row at hand */
     char *err;
     size_t err_size;
@@ -40,6 +41,9 @@ int row_claim(mover_t *self, int at);
 int row_close(mover_t *self);
 /* The row there, which this mover has claimed, is opened. */
 int row_open_there(mover_t *self);
+/* The lease here says that the row there may be open from now on; refused where the shard was taken
+ * back. */
+int row_mark_open(mover_t *self);
 /* Of BACK, in two steps, between which all rows are claimed that another mover could open: the row
  * here is opened again, unless somebody has closed it after the first. */
 int row_watch(mover_t *self);

@@ -37,12 +37,13 @@ static int s_read_shard(const conf_t *conf, const char *text, move_options_t *to
 }
 
 int shard_move(const conf_t *conf, const char *shard, const char *cluster, const char *lost,
-               schema_said_fn said, char *err, size_t err_size)
+               bool loses, schema_said_fn said, char *err, size_t err_size)
 {
     cluster_t all[CLUSTERS] = {{{0}, NULL}};
     move_options_t options = {.clusters = all,
                               .to = cluster,
                               .lost = lost,
+                              .loses = loses,
                               .copies = (unsigned)conf_uint(conf, SET_postgres_copies),
                               .said = said};
     int rc = s_read_shard(conf, shard, &options, err, err_size);

@@ -9,8 +9,9 @@
 #include "workers/journal/postgres/move.h"
 
 int shard_list(const conf_t *conf, shard_found_fn found, char *err, size_t err_size);
-/* SHARD as "channel/3"; CLUSTER: where it is to live; LOST: NULL, or one that is gone for good. */
+/* SHARD as "channel/3"; CLUSTER: where it is to live; LOST: NULL, or one that is gone for good;
+ * LOSES: with what it may have acknowledged. */
 int shard_move(const conf_t *conf, const char *shard, const char *cluster, const char *lost,
-               schema_said_fn said, char *err, size_t err_size);
+               bool loses, schema_said_fn said, char *err, size_t err_size);
 
 #endif
