@@ -24,6 +24,8 @@ enum {
     FRAME_BYTES = 17 << 20, /* the largest body setting and a header */
     RECONNECT_MS = 20,
     RECONNECT_MOST_MS = 200,
+    CONNECT_MS =
+        2500, /* then anew: the kernel's next look for a host that was away may be a minute off */
     HEARTBEAT_MS = 1000, /* of ZMTP: finds dead hosts; our own find stopped loops */
     HEARTBEAT_DEAD_MS = 4000,
     DISCARD_MOST = 1 << 20,
@@ -88,6 +90,7 @@ static void s_set_options(void *socket, const link_options_t *options, const cha
         s_set(socket, ZMQ_PROBE_ROUTER, 1);
         s_set(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
         s_set(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MOST_MS);
+        s_set(socket, ZMQ_CONNECT_TIMEOUT, CONNECT_MS);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "common/monitor/monitor.h"
 #include "link_sides.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 
@@ -292,6 +293,66 @@ static void test_what_a_send_takes_in_ends_a_wait(void **state)
     link_destroy(&server.link);
 }
 
+/* A listener on loopback that drops each connection that begins, as does the network of a host that
+ * is away: its queue is full of FILLED. */
+static int s_silent(int *filled, struct sockaddr_in *at)
+{
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t len = sizeof *at;
+    *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(bind(listener, (struct sockaddr *)at, len), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)at, &len), 0);
+    *filled = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(*filled, (struct sockaddr *)at, len), 0);
+    return listener;
+}
+
+/* The port from which TABLE of the kernel says that a connection to PORT is being asked for; 0:
+ * none. */
+static unsigned s_asks_in(const char *table, unsigned port)
+{
+    enum { SYN_SENT = 2 };
+    char line[256];
+    unsigned from, to, state, found = 0;
+    FILE *connections = fopen(table, "r");
+    while (connections && fgets(line, sizeof line, connections))
+        if (sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%x %x", &from, &to, &state) == 3 &&
+            to == port && state == SYN_SENT)
+            found = from;
+    if (connections)
+        fclose(connections);
+    return found;
+}
+
+static unsigned s_asks_from(unsigned port)
+{
+    unsigned from = s_asks_in("/proc/net/tcp", port);
+    return from ? from : s_asks_in("/proc/net/tcp6", port);
+}
+
+/* The kernel itself asks at ever longer intervals: a host that is back would not be met for as long
+ * as it was away. */
+static void test_a_silent_host_is_asked_anew(void **state)
+{
+    (void)state;
+    side_t client;
+    struct sockaddr_in at;
+    int filled, listener = s_silent(&filled, &at);
+    unsigned port = ntohs(at.sin_port), first = 0, others = 0;
+    snprintf(s_endpoint, sizeof s_endpoint, "tcp://127.0.0.1:%u", port);
+    s_begin(&client, false, "gateway-0.0");
+    for (int64_t end = clock_ms() + 10000; !others && clock_ms() < end; usleep(20000)) {
+        unsigned now = s_asks_from(port);
+        first = first ? first : now;
+        others += now && now != first;
+    }
+    assert_true(others);
+    link_destroy(&client.link);
+    close(filled);
+    close(listener);
+}
+
 static void s_compare_ids(void *arg)
 {
     (void)arg;
@@ -326,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_waking_from_silence_draws_a_new_instance),
         cmocka_unit_test(test_no_input_is_slept_through),
         cmocka_unit_test(test_what_a_send_takes_in_ends_a_wait),
+        cmocka_unit_test(test_a_silent_host_is_asked_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
