@@ -99,7 +99,8 @@ def test_an_installation_that_begins_on_postgres(tmp_path):
         with contextlib.closing(Between(server.port)) as way:  # a standby does not have the database yet, and is asked first
             text = server.connection(database="later").replace("host=127.0.0.1", "host=127.0.0.1,127.0.0.1")
             text = text.replace(f"port={server.port}", f"port={way.port},{way.port}")
-            made = subprocess.Popen([*words, "db", "init", secret(tmp_path / "later", text)], stdout=subprocess.PIPE, text=True)
+            later = [*words, "-s", f"data.directory={tmp_path}", "db", "init", secret(tmp_path / "later", text)]
+            made = subprocess.Popen(later, stdout=subprocess.PIPE, text=True)
             assert way.came.wait(30)
             server.sql("CREATE DATABASE later")
             assert "made schema postern" in made.communicate(timeout=60)[0] and made.returncode == 0
