@@ -83,7 +83,17 @@ static void s_send(connection_t *connection, uint64_t number, uint64_t due_us)
         s_fail("write");
 }
 
-/* An answer that has no body ends with its head; any other one ends the program's use. */
+/* An answer without Content-Length ends with its head. */
+static bool s_whole(const char *answer, size_t len)
+{
+    const char *end = strstr(answer, "\r\n\r\n"), *length = strstr(answer, "Content-Length: ");
+    if (!end)
+        return false;
+    size_t body =
+        length && length < end ? strtoul(length + strlen("Content-Length: "), NULL, 10) : 0;
+    return len >= (size_t)(end - answer) + strlen("\r\n\r\n") + body;
+}
+
 static void s_receive(connection_t *connection)
 {
     ssize_t got =
@@ -92,9 +102,9 @@ static void s_receive(connection_t *connection)
         s_fail("read");
     connection->len += (size_t)got;
     connection->answer[connection->len] = '\0';
-    if (!strstr(connection->answer, "\r\n\r\n"))
+    if (!s_whole(connection->answer, connection->len))
         return;
-    s_bad += strncmp(connection->answer, "HTTP/1.1 204", 12) != 0;
+    s_bad += strncmp(connection->answer, "HTTP/1.1 2", 10) != 0;
     latencies_add(connection->due_us < s_counts_us ? &s_warm : &s_took,
                   clock_us() - (int64_t)connection->due_us);
     STAILQ_INSERT_TAIL(&s_free, connection, link);

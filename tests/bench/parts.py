@@ -4,7 +4,8 @@
     aged     beside a journal that is empty: one of 50 million messages (20 GB of disk, three minutes to fill)
     seen     the same with 10 million keys that are remembered, every request with a new one
     paced    at half of the maximum, a request due whether the one before is answered or not: p99 / p50, where a latency
-             begins when the request was due; behind a second of warm-up at the same pace, which is told apart
+             begins when the request was due; behind a second of warm-up at the same pace, which is told apart; nchan the same,
+             at half of its own maximum
     handlers events that are due all at once, 100 for each of 1,000 handlers beside as many for one: deliveries a second
     memory   of all processes, 3 s behind their start
     clusters journals alone in two clusters of PostgreSQL, two shards in each, beside two shards in one; each cluster and what
@@ -24,6 +25,7 @@ sys.path.insert(0, str(HERE))
 import bench  # noqa: E402
 import deliver  # noqa: E402
 import engine_clusters  # noqa: E402
+import peers  # noqa: E402
 import shapes  # noqa: E402
 from harness import postern  # noqa: E402
 
@@ -80,29 +82,38 @@ def seen(plan):
     beside_empty(plan, f"{count} keys remembered / none", count, count, "Idempotency-Key", "goal 0.8")
 
 
-def paced_run(peer, rate, seconds, warmup):
-    port = peer.base.rsplit(":", 1)[1]
-    with open(peer.tokens) as tokens:
+def paced_run(base, tokens, rate, seconds, warmup):
+    port = base.rsplit(":", 1)[1]
+    with open(tokens) as lines:
         done = subprocess.run([BIN / "paced", port, str(4 * CONNECTIONS), f"{rate:.0f}", str(warmup), str(seconds), bench.BODY],
-                              stdin=tokens, capture_output=True, text=True, timeout=warmup + seconds + 60)
-    return bench.wrk_result(done, f"{peer.base}, {rate:.0f} a second")
+                              stdin=lines, capture_output=True, text=True, timeout=warmup + seconds + 60)
+    return bench.wrk_result(done, f"{base}, {rate:.0f} a second")
+
+
+def half_of_maximum(plan, name, base, tokens):
+    most = bench.wrk(base, tokens, CONNECTIONS, plan.seconds)
+    got = paced_run(base, tokens, max(most["requests"] / most["us"] * 1e6 / 2, 1), plan.seconds, plan.warmup)
+    bench.say(f"{name}: maximum {most['requests'] / most['us'] * 1e6:.0f}/s; at {got['requests'] / got['us'] * 1e6:.0f}/s "
+              f"p50 {got['p50'] / 1e3:.2f} ms, p99 {got['p99'] / 1e3:.2f} ms")
+    return got
 
 
 def paced(plan):
-    peer, found, opening, disk = bench.RingPeer(plan), [], [], []
+    """nchan beside the ring is one process that waits for no disk: its tail is the machine's."""
+    peer, nchan, found, opening, machine, disk = bench.RingPeer(plan), peers.Nchan(plan), [], [], [], []
     try:
         for _ in range(plan.rounds):
             median, p99 = bench.sync_times(peer.dir, plan.syncs, SYNCED)
             disk.append(p99 / median)
-            most = bench.wrk(peer.base, peer.tokens, CONNECTIONS, plan.seconds)
-            got = paced_run(peer, max(most["requests"] / most["us"] * 1e6 / 2, 1), plan.seconds, plan.warmup)
-            bench.say(f"maximum {most['requests'] / most['us'] * 1e6:.0f}/s; at {got['requests'] / got['us'] * 1e6:.0f}/s "
-                      f"p50 {got['p50'] / 1e3:.2f} ms, p99 {got['p99'] / 1e3:.2f} ms")
+            got, other = (half_of_maximum(plan, name, base, peer.tokens) for name, base in (("ring", peer.base), ("nchan", nchan.base)))
             found.append(got["p99"] / got["p50"])
+            machine.append(other["p99"] / max(other["p50"], 1))
             opening.append(got["warm_p99"] / max(got["warm_p50"], 1))
     finally:
         peer.close()
+        nchan.close()
     bench.say_ratio(f"p99 / p50 of fdatasync alone, {SYNCED} bytes", disk, "for information", width=48)
+    bench.say_ratio("p99 / p50 of nchan at half of its own maximum", machine, "for information", width=48)
     if plan.warmup:
         bench.say_ratio("p99 / p50 of the warm-up, connections new", opening, "for information", width=48)
     bench.say_ratio("p99 / p50 at half of the maximum, open loop", found, "goal at most 4", width=48)

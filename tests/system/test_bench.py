@@ -54,7 +54,7 @@ def test_short_benchmark_of_shapes(needs):
 
 
 def test_short_benchmark_of_parts(needs):
-    needs("wrk")
+    needs("wrk", "/usr/sbin/nginx")
     assert re.search(r"^20000 keys remembered / none +\d+\.\d\d ", short("parts.py", "fill", "seen"), re.M)
     assert re.search(r"^p99 / p50 at half of the maximum, open loop +\d+\.\d\d ", short("parts.py", "paced", "paced"), re.M)
 
