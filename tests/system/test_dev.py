@@ -75,6 +75,15 @@ def test_a_verb_that_there_is_not_is_told(tree):
     assert status == 2 and said.startswith("./dev: there is no verb 'runn', but: run stop test "), said
 
 
+@pytest.mark.parametrize("words", [("test", "--help"), ("bench", "-h"), ("build", "--help")])
+def test_help_installs_nothing(tree, words):
+    program(tree, "dpkg-query", "#!/bin/sh\n")
+    program(tree, "apt-get", f"#!/bin/sh\necho asked >>{tree}/asked\n")
+    status, said = dev(tree, *words)
+    assert status == 0 and said.startswith("usage: ./dev VERB\n"), said
+    assert not (tree / "asked").exists()
+
+
 def test_what_the_console_lacks_is_asked_for_with_the_rest(tree):
     program(tree, "dpkg-query", "#!/bin/sh\ncase $* in *libzmq3* | *npm*) ;; *) echo installed ;; esac\n")
     program(tree, "apt-get", f'#!/bin/sh\necho "$@" >>{tree}/asked\n! case $* in *install*) ;; *) false ;; esac\n')
