@@ -41,6 +41,7 @@ struct authd {
     int64_t used_ms; /* when usage was handed over */
     int64_t stop_ms; /* when a drain ends; 0: not stopping */
     int routers;     /* alive at the last look; -1: none yet */
+    int64_t waits_s; /* for how long a change has waited, as was said last; -1: nothing was */
     link_t *gateways;
     forward_t *forward;
     wire_batch_t *replies; /* refusals, and answers of our own */
@@ -405,6 +406,7 @@ authd_t *authd_new(const conf_start_t *start)
     self->self = uuid_instance();
     self->origin = uuid_instance();
     self->routers = -1;
+    self->waits_s = -1;
     snprintf(self->name, sizeof self->name, "authd-%u", start->index);
     self->directory = s_open_directory(start);
     self->copies = s_open_copies(start, self->directory);
@@ -474,6 +476,21 @@ static void s_look_at_routers(authd_t *self)
                   alive ? "connected" : "no router is there");
 }
 
+/* The thread that changes the directory says nothing meanwhile. */
+static void s_look_at_changes(authd_t *self, int64_t now_ms)
+{
+    char text[160];
+    int64_t waits_s = copies_waits_ms(self->copies, now_ms) / 1000;
+    if (!self->copies || waits_s == self->waits_s)
+        return;
+    self->waits_s = waits_s;
+    snprintf(text, sizeof text,
+             "a change waits for the database since %lld s; nothing else is changed or listed "
+             "meanwhile",
+             (long long)waits_s);
+    monitor_check("changes", waits_s ? CHECK_DEGRADED : CHECK_OK, waits_s ? text : "none waits");
+}
+
 static void s_tick(authd_t *self, int64_t now_ms)
 {
     link_tick(self->gateways, now_ms);
@@ -482,6 +499,7 @@ static void s_tick(authd_t *self, int64_t now_ms)
     if (monitor_listens())
         confine_listening();
     s_look_at_routers(self);
+    s_look_at_changes(self, now_ms);
     bool leads = copies_leads(self->copies);
     if (self->push) {
         push_tick(self->push, now_ms, leads);

@@ -65,6 +65,12 @@ uint64_t copies_changed(const copies_t *self)
     return 0;
 }
 
+int64_t copies_waits_ms(const copies_t *self, int64_t now_ms)
+{
+    (void)self, (void)now_ms;
+    return 0;
+}
+
 bool copies_have(const copies_t *self, uint64_t number)
 {
     (void)self, (void)number;

@@ -6,9 +6,9 @@
  * postgres/, where changes go through a PostgreSQL server. There, a copy judges within its lease
  * alone, which the server renews: past it authd ends, says GOODBYE by that, and starts anew.
  *
- * Threading: copies_may_judge and copies_leads are for any thread; copies_open and copies_close are
- * the main thread's before and after there are others; the rest is the thread's that changes the
- * directory. */
+ * Threading: copies_may_judge, copies_waits_ms and copies_leads are for any thread; copies_open and
+ * copies_close are the main thread's before and after there are others; the rest is the thread's
+ * that changes the directory. */
 #ifndef POSTERN_AUTHD_COPIES_COPIES_H
 #define POSTERN_AUTHD_COPIES_COPIES_H
 
@@ -36,6 +36,9 @@ void copies_close(copies_t **self_p);
 bool copies_may_judge(const copies_t *self);
 /* The number of the last change that was made here; 0: none. */
 uint64_t copies_changed(const copies_t *self);
+/* For how long a change has waited for the server's answer, without which nothing else is changed,
+ * nor listed; 0: none waits. */
+int64_t copies_waits_ms(const copies_t *self, int64_t now_ms);
 /* Whether all have the change of this number. */
 bool copies_have(const copies_t *self, uint64_t number);
 /* Whether what one authd does for all is this one's: what workers are told and asked again and

@@ -305,6 +305,26 @@ def test_a_long_way_to_the_end_of_the_log_is_no_part_of_the_lease(hosts):
         one.first.server.sql("DROP FUNCTION public.takes_long CASCADE", one.first.database)
 
 
+STILL = """CREATE FUNCTION public.stands_still() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(2.5); RETURN NEW; END$$;
+    CREATE TRIGGER stands_still BEFORE UPDATE ON postern.directory_head FOR EACH ROW EXECUTE FUNCTION public.stands_still()"""
+
+
+def test_a_change_that_waits_for_the_server_is_told_of(hosts):
+    one, _ = hosts
+
+    def check():
+        found, = [row for row in one.ring.ready("authd-0")["checks"] if row["name"] == "changes"]
+        return found["reason"] if found["state"] == "degraded" else ""
+    assert check() == ""
+    one.first.server.sql(STILL, one.first.database)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        made = pool.submit(one.ring.user, "waits", token=False)
+        assert "a change waits for the database since" in postern.wait(check, every=0.1, what="a check that says so")
+        made.result()
+    one.first.server.sql("DROP FUNCTION public.stands_still CASCADE", one.first.database)
+    postern.wait(lambda: not check(), what="the check to be well again")
+
+
 def test_without_the_server_nothing_is_changed_and_soon_nothing_judged(hosts, name):
     """Within the lease senders go on; past it both authds end, and take requests again when they have joined."""
     ada = hosts[0].ring.user(f"ada-{name}")

@@ -53,9 +53,8 @@ static view_outcome_t s_refuse(const copies_t *self)
 /* The log is caught up with outside of the lock, because that takes a commit. Nothing is changed
  * yet: a connection that broke, as all do when another server becomes the primary, is made again.
  */
-static view_outcome_t s_begin(void *arg, copy_mark_t *mark)
+static view_outcome_t s_lock_latest(copies_t *self, copy_mark_t *mark)
 {
-    copies_t *self = arg;
     bool did;
     for (unsigned i = 0; i < TRIES; i++) {
         copy_mark_t head, mine = copies_mark(self);
@@ -73,6 +72,15 @@ static view_outcome_t s_begin(void *arg, copy_mark_t *mark)
             break;
     }
     return s_refuse(self);
+}
+
+static view_outcome_t s_begin(void *arg, copy_mark_t *mark)
+{
+    copies_t *self = arg;
+    atomic_store(&self->asked_ms, clock_ms());
+    view_outcome_t went = s_lock_latest(self, mark);
+    atomic_store(&self->asked_ms, 0);
+    return went;
 }
 
 static session_outcome_t s_look_for(copies_t *self, bool *there)
@@ -145,14 +153,20 @@ static session_outcome_t s_write(copies_t *self, slice_t redo)
     return went;
 }
 
-static view_outcome_t s_share(void *arg, slice_t redo)
+static session_outcome_t s_commit(copies_t *self, slice_t redo)
 {
-    copies_t *self = arg;
     session_outcome_t went = s_write(self, redo);
     if (went == SESSION_OK || went == SESSION_UNKNOWN)
         self->locked = false;
-    if (went == SESSION_UNKNOWN)
-        went = s_resolve(self);
+    return went == SESSION_UNKNOWN ? s_resolve(self) : went;
+}
+
+static view_outcome_t s_share(void *arg, slice_t redo)
+{
+    copies_t *self = arg;
+    atomic_store(&self->asked_ms, clock_ms());
+    session_outcome_t went = s_commit(self, redo);
+    atomic_store(&self->asked_ms, 0);
     if (went != SESSION_OK)
         return went == SESSION_FULL ? VIEW_FULL : s_refuse(self);
     uses_forget(self, redo);

@@ -151,6 +151,12 @@ uint64_t copies_changed(const copies_t *self)
     return atomic_load(&self->changed);
 }
 
+int64_t copies_waits_ms(const copies_t *self, int64_t now_ms)
+{
+    int64_t since_ms = self ? atomic_load(&self->asked_ms) : 0;
+    return since_ms && now_ms > since_ms ? now_ms - since_ms : 0;
+}
+
 bool copies_have(const copies_t *self, uint64_t number)
 {
     return atomic_load(&self->settled) >= number;

@@ -73,7 +73,8 @@ struct copies {
     unsigned watched_len;
     atomic_int_fast64_t lease_end_ms; /* clock_boot_ms, like beat_ms */
     atomic_uint_fast64_t changed, settled;
-    atomic_bool leads; /* of the hosts that have a row this one has the lowest id */
+    atomic_int_fast64_t asked_ms; /* since when a change waits for the server's answer; 0: none */
+    atomic_bool leads;            /* of the hosts that have a row this one has the lowest id */
     uses_t *uses;
     int fd;
 };
