@@ -177,7 +177,10 @@ static void s_await(mover_t *self)
         mover_wait(PAUSE_MS);
     }
     if (self->closed_ms)
-        mover_say(self, "no worker has taken it yet");
+        mover_say(self,
+                  "no worker has taken it yet: see that postgres.clusters names cluster %s on all "
+                  "hosts, and by posternctl health that its worker runs",
+                  mover_name(self, self->to));
 }
 
 /* A connection for COPY. One that stands still in a transaction there is ended by the server after

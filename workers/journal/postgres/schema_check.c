@@ -23,10 +23,10 @@ static const schema_row_t s_rows[] = {
      "postgres.copies to 1",
      .copies = 2},
     {"standbys that are synchronous now",
-     "SELECT count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) > 0, count(*) FILTER (WHERE "
-     "sync_state IN ('sync', 'quorum'))::text FROM pg_stat_replication",
-     "until one is, commits wait (a role without pg_read_all_stats does not see them: GRANT "
-     "pg_read_all_stats)",
+     "SELECT count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) > 0, CASE WHEN "
+     "pg_has_role('pg_read_all_stats', 'USAGE') THEN count(*) FILTER (WHERE sync_state IN ('sync', "
+     "'quorum'))::text ELSE 'not shown to this role' END FROM pg_stat_replication",
+     "until there is one, commits wait (GRANT pg_read_all_stats shows how many there are)",
      .warns = true, .copies = 2},
     {"schema", "SELECT schema = 1, schema::text FROM postern.installation",
      "run the version of Postern that has this schema", .warns = false},
