@@ -87,4 +87,4 @@ def test_an_absent_shard_leaves_the_other_alone(make_ring, name):
     assert set(before.statuses + meanwhile.statuses) == {204}
     assert set(waiting.statuses) <= {204, 503}
     # Far above any noise, far below the 10 s that a request to the absent shard waits.
-    assert p99(meanwhile.times) <= 3 * p99(before.times) + 0.05
+    postern.in_time(p99(meanwhile.times), 3 * p99(before.times) + 0.05)
