@@ -6,8 +6,8 @@
  *   3. the row here is closed, by a commit that is replicated like any other: from now on no worker
  *      stores, and the one that did ends
  *   4. what came meanwhile is copied, and all tables are compared: counts and sums of their rows
- *   5. the lease here says that the row there may be open, and that is opened, with the next epoch:
- * a worker takes it
+ *   5. the lease here says that the row there may be open; it is opened, with the next epoch: a
+ *      worker takes it
  *   6. the row here says that nothing here counts any more, and the tables here are dropped
  * Each transaction there asks for the row as this mover has left it, so that one that slept through
  * another's move writes nothing.

@@ -10,9 +10,8 @@
 
 enum { TRIES = 20, TRY_MS = 250, END_MS = 50 };
 
-#define MAY_BE_OPEN                                                                                \
-    ", which may have opened it" /* behind the cluster's name, in a closed lease                   \
-                                  */
+/* Behind the cluster's name, in a closed lease. */
+#define MAY_BE_OPEN ", which may have opened it"
 
 int mover_refuse(mover_t *self, const char *format, ...)
 {
