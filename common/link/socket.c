@@ -24,8 +24,7 @@ enum {
     FRAME_BYTES = 17 << 20, /* the largest body setting and a header */
     RECONNECT_MS = 20,
     RECONNECT_MOST_MS = 200,
-    CONNECT_MS =
-        2500, /* then anew: the kernel's next look for a host that was away may be a minute off */
+    CONNECT_MS = 2500,   /* the kernel's next look for a host that was away may be a minute off */
     HEARTBEAT_MS = 1000, /* of ZMTP: finds dead hosts; our own find stopped loops */
     HEARTBEAT_DEAD_MS = 4000,
     DISCARD_MOST = 1 << 20,
