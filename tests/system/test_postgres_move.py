@@ -167,6 +167,9 @@ def test_a_shard_is_taken_back(ring, name):
     with through(ring) as way:
         way.close()
         assert "cluster b may have opened channel/0" in back("--lost", "b")[1]
+        done, said = back("--lost", "b", "--lose-messages")
+        assert done == 0 and "opened channel/0 in cluster main again" in said, said
+        post("given up")
     with through(ring) as way:
         said = until_closed(ring, lambda mover: setattr(way, "still", True)).said
         assert "cluster b: it stands still" in said and "taken back by posternctl shard move channel/0 main" in said, said
