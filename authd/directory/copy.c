@@ -78,13 +78,14 @@ void copy_place_at(copy_place_t *place, const redo_row_t *row)
     memcpy(place->key, row->key.data, row->key.len);
 }
 
-static bool s_redo(view_t *view, slice_t redo)
+bool copy_redo(view_t *view, const copy_mark_t *now, slice_t redo)
 {
     redo_row_t row;
     int took = 1;
     while (took == 1 && (took = redo_take(&redo, &row)) == 1)
         if (!copy_add(view, &row))
             return false;
+    copy_put_mark(view, now);
     return took == 0;
 }
 
@@ -94,11 +95,8 @@ view_outcome_t copy_apply(directory_t *directory, const copy_mark_t *was, const 
     copy_mark_t has;
     view_t *view = view_begin_own(directory);
     bool right = copy_read_mark(view, &has) && copy_mark_eq(&has, was);
-    bool whole = right && s_redo(view, redo);
-    if (whole) {
-        copy_put_mark(view, now);
+    if (right && copy_redo(view, now, redo))
         return view_commit(&view);
-    }
     view_outcome_t outcome = right ? VIEW_DAMAGED : VIEW_STALE;
     view_abort(&view);
     return outcome;

@@ -49,6 +49,9 @@ void copy_place_at(copy_place_t *place, const redo_row_t *row);
 view_t *copy_begin_fill(directory_t *directory, const copy_mark_t *mark);
 /* False: it is no row, or of a table that is not here. */
 bool copy_add(view_t *view, const redo_row_t *row);
+/* Does REDO again in a writing view, whose mark becomes NOW; rows that have it already stay as they
+ * are. False: REDO has what is no row, or of no table here. */
+bool copy_redo(view_t *view, const copy_mark_t *now, slice_t redo);
 /* Whether the master key here is the one that the rows were made with. */
 bool copy_has_key(view_t *view);
 

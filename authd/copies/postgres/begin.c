@@ -1,5 +1,7 @@
 #include "authd/copies/postgres/shared.h"
 
+#include "common/base/clock.h"
+#include "common/life/life.h"
 #include "common/log/log.h"
 #include "common/monitor/monitor.h"
 
@@ -8,6 +10,8 @@
 enum {
     FILL_DEADLINE_MS = 60000,
     FILL_ROWS = 4000, /* of a page: a few hundred bytes each */
+    FILL_SHARE = 4,   /* of the time pages take one part: whoever judges and stores has the rest */
+    FILL_REST_MS = 200,
 };
 
 typedef struct {
@@ -180,16 +184,67 @@ static session_outcome_t s_take_page(copies_t *self, copy_place_t *at, view_t *f
     return went;
 }
 
-static session_outcome_t s_take_rows(copies_t *self, const copy_mark_t *mark)
+/* A page that took long was itself kept waiting. */
+static void s_rest(int64_t took_us)
+{
+    int64_t rest_us = took_us * (FILL_SHARE - 1);
+    if (rest_us > FILL_REST_MS * 1000)
+        rest_us = FILL_REST_MS * 1000;
+    nanosleep(&(struct timespec){.tv_nsec = rest_us * 1000}, NULL);
+}
+
+static session_outcome_t s_take_pages(copies_t *self, view_t *fill)
 {
     copy_place_t at = {0};
     unsigned rows = FILL_ROWS;
     session_outcome_t went = SESSION_OK;
-    view_t *fill = copy_begin_fill(self->directory, mark);
     while (went == SESSION_OK && rows == FILL_ROWS) {
+        int64_t began_us = clock_us();
         monitor_tick();
-        went = s_take_page(self, &at, fill, &rows);
+        went = life_stopping() ? s_refuse(self, "ended before it had the directory")
+                               : s_take_page(self, &at, fill, &rows);
+        if (rows == FILL_ROWS)
+            s_rest(clock_us() - began_us);
     }
+    return went;
+}
+
+/* What was changed since MARK, while pages were taken, some of which have it already. */
+static session_outcome_t s_take_changes(copies_t *self, copy_mark_t mark, view_t *fill)
+{
+    statement_t log;
+    unsigned rows = 2;
+    session_outcome_t went = SESSION_OK;
+    while (went == SESSION_OK && rows > 1) {
+        monitor_tick();
+        went = follow_read_log(&self->following, &mark, &log);
+        if (went != SESSION_OK)
+            return went;
+        rows = statement_rows(&log);
+        for (unsigned i = 1; i < rows && went == SESSION_OK; i++) {
+            mark = follow_mark(&log, i);
+            if (!copy_redo(fill, &mark, statement_bytes(&log, i, 2)))
+                went =
+                    s_refuse(self, "the database has changes of a newer release: update this host");
+        }
+        statement_end(&log);
+    }
+    return went;
+}
+
+/* Each page as it is when it is read: a snapshot of all would keep the server for minutes from
+ * forgetting the dead rows that each change leaves, through which the next ones go. */
+static session_outcome_t s_take(copies_t *self)
+{
+    head_t head;
+    copy_mark_t none = {0};
+    session_outcome_t went = s_read_head(self, &none, &head);
+    if (went != SESSION_OK)
+        return went;
+    view_t *fill = copy_begin_fill(self->directory, &head.mark);
+    went = s_take_pages(self, fill);
+    if (went == SESSION_OK)
+        went = s_take_changes(self, head.mark, fill);
     if (went == SESSION_OK && !copy_has_key(fill))
         went = s_refuse(self, "the master key here is not the one of the directory in the "
                               "database: copy its file (authd.master_key) from another host");
@@ -198,25 +253,10 @@ static session_outcome_t s_take_rows(copies_t *self, const copy_mark_t *mark)
         return went;
     }
     view_outcome_t filled = view_commit(&fill);
-    return filled == VIEW_DONE ? SESSION_OK : s_refuse(self, view_outcome_text(filled));
-}
-
-static session_outcome_t s_take(copies_t *self)
-{
-    head_t head;
-    copy_mark_t none = {0};
-    session_outcome_t went = s_begin_long(self, "BEGIN ISOLATION LEVEL REPEATABLE READ");
-    if (went == SESSION_OK)
-        went = s_read_head(self, &none, &head);
-    if (went == SESSION_OK)
-        went = s_take_rows(self, &head.mark);
-    char text[SESSION_TEXT];
-    snprintf(text, sizeof text, "%s", self->following.text);
-    session_close(&self->following); /* and its transaction */
-    snprintf(self->following.text, sizeof self->following.text, "%s", text);
-    if (went == SESSION_OK)
-        log_info("directory.filled", "number=%llu", (unsigned long long)head.mark.number);
-    return went;
+    if (filled != VIEW_DONE)
+        return s_refuse(self, view_outcome_text(filled));
+    log_info("directory.filled", "number=%llu", (unsigned long long)copies_mark(self).number);
+    return SESSION_OK;
 }
 
 session_outcome_t begin_as_copy(copies_t *self)

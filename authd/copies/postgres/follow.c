@@ -33,22 +33,36 @@ static session_outcome_t s_commit(copies_t *self, session_t *session)
     return there ? SESSION_OK : SESSION_AGAIN;
 }
 
-static session_outcome_t s_read_log(session_t *session, const copy_mark_t *mark, statement_t *log)
+copy_mark_t follow_mark(const statement_t *log, unsigned row)
 {
+    return (copy_mark_t){statement_number(log, row, 0), statement_id(log, row, 1)};
+}
+
+session_outcome_t follow_read_log(session_t *session, const copy_mark_t *mark, statement_t *log)
+{
+    copy_mark_t first = {0};
     statement_begin(log, "log",
                     "SELECT version, change, CASE WHEN version > $1 THEN redo END FROM "
                     "postern.directory_log WHERE version >= $1 ORDER BY version LIMIT $2");
     statement_int8(log, mark->number);
     statement_int8(log, COPIES_LOG);
-    return session_exchange(session, log, 1, SESSION_DEADLINE_MS);
+    session_outcome_t went = session_exchange(session, log, 1, SESSION_DEADLINE_MS);
+    if (went != SESSION_OK)
+        return went;
+    if (statement_rows(log))
+        first = follow_mark(log, 0);
+    if (copy_mark_eq(&first, mark))
+        return SESSION_OK;
+    statement_end(log);
+    return s_lost(session);
 }
 
 /* Of two threads that do the same again one finds that it is done. */
 static session_outcome_t s_redo(copies_t *self, session_t *session, const statement_t *log)
 {
-    copy_mark_t was = {statement_number(log, 0, 0), statement_id(log, 0, 1)};
+    copy_mark_t was = follow_mark(log, 0);
     for (unsigned i = 1; i < statement_rows(log); i++) {
-        copy_mark_t now = {statement_number(log, i, 0), statement_id(log, i, 1)};
+        copy_mark_t now = follow_mark(log, i);
         view_outcome_t went = copy_apply(self->directory, &was, &now, statement_bytes(log, i, 2));
         if (went != VIEW_DONE && went != VIEW_STALE) {
             snprintf(session->text, sizeof session->text, "change %llu of the directory: %s",
@@ -64,16 +78,11 @@ static session_outcome_t s_catch_up_once(copies_t *self, session_t *session, uns
 {
     statement_t log;
     copy_mark_t mark = copies_mark(self);
-    session_outcome_t went = s_read_log(session, &mark, &log);
+    session_outcome_t went = follow_read_log(session, &mark, &log);
     if (went != SESSION_OK)
         return went;
     *rows = statement_rows(&log);
-    copy_mark_t first = {0};
-    if (*rows)
-        first = (copy_mark_t){statement_number(&log, 0, 0), statement_id(&log, 0, 1)};
-    if (!copy_mark_eq(&first, &mark))
-        went = s_lost(session);
-    if (went == SESSION_OK && *rows > 1)
+    if (*rows > 1)
         went = s_commit(self, session);
     if (went == SESSION_OK)
         went = s_redo(self, session, &log);

@@ -83,7 +83,11 @@ struct copies {
  * nothing, the first one. */
 session_outcome_t begin_as_copy(copies_t *self);
 
-/* follow.c: does again what the log has beyond this copy. *DID: something. REFUSED: the log does
+/* follow.c: what the log has from MARK's change on, some changes of it, with the redo of what
+ * follows it. REFUSED: the log does not know that change. The caller ends LOG where it is OK. */
+session_outcome_t follow_read_log(session_t *session, const copy_mark_t *mark, statement_t *log);
+copy_mark_t follow_mark(const statement_t *log, unsigned row);
+/* Does again what the log has beyond this copy. *DID: something. REFUSED: the log does
  * not know this copy's last change. */
 session_outcome_t follow_catch_up(copies_t *self, session_t *session, bool *did);
 /* Puts the row of this host there, catches up, and may judge from then on. */
