@@ -24,6 +24,7 @@ from strain_campaign import p99, send
 
 CHANNELS, SAMPLE, TOKENS_EACH = 100, 1000, 5
 MOST_S, PART_S, STILL_S = 300, 5, 8
+PACE_S = 0.1  # of changes: without one there would be the more of them the less is done beside
 WRITES = "SELECT count(*) FROM pg_locks WHERE relation = 'postern.directory_row'::regclass AND mode = 'RowExclusiveLock' AND granted"
 SETTINGS = {"authd.map_bytes": 16 << 30, "authd.rate": 0, "log.level": "info"}
 
@@ -36,6 +37,7 @@ class Changes:
 
     def one(self, over):
         self.made += 1
+        due = time.monotonic() + PACE_S
         try:
             user = self.ring.user(f"change-{self.made}", token=False)
             token = self.ring.token(user)
@@ -43,6 +45,7 @@ class Changes:
                 self.ring.manage("token_delete", token["id"], confirm=True)
         except postern.CtlError:
             self.unanswered += 1
+        over.wait(due - time.monotonic())
 
 
 def sums(ring):
