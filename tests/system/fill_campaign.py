@@ -6,7 +6,7 @@
 The first host stands still for some seconds while it gives the database what it has, which is not begun anew for that.
 
 Checked: the two hosts' tables have the same rows, the fill takes 5 minutes at most. Printed as well: how long the give took, and the
-senders' rate while the other one fills, by that beside the changes alone; all of it shares one machine's cores.
+senders' rate while the other one fills, by that beside the changes alone before and after it; all of it shares one machine's cores.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from revoke_campaign import Host
 from strain_campaign import p99, send
 
 CHANNELS, SAMPLE, TOKENS_EACH = 100, 1000, 5
-MOST_S, PART_S, STILL_S = 300, 5, 8
+MOST_S, PART_S, STILL_S = 300, 10, 8
 PACE_S = 0.1  # of changes: without one there would be the more of them the less is done beside
 WRITES = "SELECT count(*) FROM pg_locks WHERE relation = 'postern.directory_row'::regclass AND mode = 'RowExclusiveLock' AND granted"
 SETTINGS = {"authd.map_bytes": 16 << 30, "authd.rate": 0, "log.level": "info"}
@@ -69,23 +69,25 @@ def given(host):
 
 
 def filled(hosts, path):
-    """HOSTS[1] joins beside senders and changes: its seconds, changes, and messages a second before and meanwhile."""
+    """HOSTS[1] joins beside senders and changes: its seconds, changes, and messages a second before and after, and meanwhile."""
     quiet = send(hosts[0].ring, path, 8, PART_S)
     changes, meanwhile = Changes(hosts[0].ring), []
     with again_and_again(changes.one):
-        before = [send(hosts[0].ring, path, 8, 1) for _ in range(PART_S)]
+        beside = [send(hosts[0].ring, path, 8, 1) for _ in range(PART_S)]
         began = time.monotonic()
         joining = hosts[1].ring.spawn("authd", hosts[1].index, wait_ready=False)
         while (hosts[1].ring.ready("authd-1") or {}).get("status") != 200 or not meanwhile:
             assert joining.poll() is None, hosts[1].ring.logs()[-2000:]
             meanwhile.append(send(hosts[0].ring, path, 8, 1))
         took = time.monotonic() - began
-    for seen in (quiet, *before, *meanwhile):
+        beside += [send(hosts[0].ring, path, 8, 1) for _ in range(PART_S)]
+    for seen in (quiet, *beside, *meanwhile):
         assert not seen.others and not seen.refused, seen
-    rates = [sum(len(seen.took) for seen in part) / len(part) for part in (before, meanwhile)]
-    slowest = [p99([s for seen in part for s in seen.took]) * 1000 for part in ([quiet], before, meanwhile)]
+    rates = [sum(len(seen.took) for seen in part) / len(part) for part in (beside, meanwhile)]
+    slowest = [p99([s for seen in part for s in seen.took]) * 1000 for part in ([quiet], beside, meanwhile)]
     print(f"changes without an answer: {changes.unanswered}; messages a second without changes {len(quiet.took) / PART_S:.0f}; p99 without changes "
-          f"{slowest[0]:.0f} ms, before the fill {slowest[1]:.0f} ms, meanwhile {slowest[2]:.0f} ms", flush=True)
+          f"{slowest[0]:.0f} ms, before and after the fill {slowest[1]:.0f} ms, meanwhile {slowest[2]:.0f} ms; in turn "
+          + " ".join(str(len(seen.took)) for seen in (*beside[:PART_S], *meanwhile, *beside[PART_S:])), flush=True)
     return took, changes.made, *rates
 
 
@@ -106,14 +108,14 @@ def campaign(users):
         gave = given(hosts[0])
         first.wait_ready("channel-0", "gateway-0")
         path = first.channel_url(name, token).removeprefix(first.base)
-        took, changes, before, meanwhile = filled(hosts, path)
+        took, changes, beside, meanwhile = filled(hosts, path)
         postern.wait(lambda: all(host.told("copies_joined") == 2 and host.told("copies_lag") == 0 for host in hosts), 60, what="both to have all")
         for ring in (first, second):
             ring.stop(60)
         one, other = sums(first), sums(second)
         rows = sum(rows for rows, _ in one.values())
         print(f"fills: {users} users, {users * TOKENS_EACH} tokens, {rows} rows: given in {gave:.1f} s, filled in {took:.1f} s beside {changes} changes; "
-              f"messages a second {before:.0f} before, {meanwhile:.0f} meanwhile: {meanwhile / before:.2f}; tables that differ: "
+              f"messages a second {beside:.0f} before and after, {meanwhile:.0f} meanwhile: {meanwhile / beside:.2f}; tables that differ: "
               f"{[table for table in one if one[table] != other[table]]}", flush=True)
         assert one["tokens"][0] >= users * TOKENS_EACH, one
         return one == other and took <= MOST_S
