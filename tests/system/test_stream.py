@@ -200,7 +200,7 @@ def test_a_right_that_is_taken_ends_the_stream_whatever_is_lost(ring, name, faul
     in_time(time.monotonic() - began_again, 2 * SLOW)
     stop.set()
     writer.join()
-    assert all(at < began + 3 * SLOW for at in reader.times)
+    in_time(max(reader.times, default=began) - began, 3 * SLOW)
     ring.wait_ready(which)
     reader.stop()
 
