@@ -11,6 +11,7 @@ senders' rate while the other one fills, by that beside the changes alone before
 
 import argparse
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -106,6 +107,8 @@ def campaign(users):
         for kind in ("router", "channel", "gateway"):
             first.spawn(kind, wait_ready=False)
         gave = given(hosts[0])
+        server.sql("CHECKPOINT")  # what was given goes to the disk now and not beside who takes it
+        os.sync()
         first.wait_ready("channel-0", "gateway-0")
         path = first.channel_url(name, token).removeprefix(first.base)
         took, changes, beside, meanwhile = filled(hosts, path)
