@@ -64,9 +64,9 @@ static session_outcome_t s_plainly(copies_t *self, const char *sql)
 
 /* What takes minutes is not thrown away because this process stood still for some seconds. Nobody
  * judges before it is done, and a host that has died is noticed by the server's keepalives. */
-static session_outcome_t s_begin_long(copies_t *self, const char *begin)
+static session_outcome_t s_begin_long(copies_t *self)
 {
-    session_outcome_t went = s_plainly(self, begin);
+    session_outcome_t went = s_plainly(self, "BEGIN");
     return went == SESSION_OK
                ? s_plainly(self, "SET LOCAL idle_in_transaction_session_timeout = '10min'")
                : went;
@@ -134,7 +134,7 @@ static session_outcome_t s_give(copies_t *self)
     uuid_new(&mark.change);
     view_t *view = view_new(self->directory);
     view_renew(view);
-    session_outcome_t went = s_begin_long(self, "BEGIN");
+    session_outcome_t went = s_begin_long(self);
     if (went == SESSION_OK)
         went = s_give_head(self, &mark, &mine);
     if (went == SESSION_OK && mine)
@@ -201,9 +201,10 @@ static session_outcome_t s_take_pages(copies_t *self, view_t *fill)
     while (went == SESSION_OK && rows == FILL_ROWS) {
         int64_t began_us = clock_us();
         monitor_tick();
-        went = life_stopping() ? s_refuse(self, "ended before it had the directory")
-                               : s_take_page(self, &at, fill, &rows);
-        if (rows == FILL_ROWS)
+        if (life_stopping())
+            return s_refuse(self, "ended before it had the directory");
+        went = s_take_page(self, &at, fill, &rows);
+        if (went == SESSION_OK && rows == FILL_ROWS)
             s_rest(clock_us() - began_us);
     }
     return went;
